@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
+from typing import Any
 
 TAGS = (
     *("ACQUISITIONDATETIME", "ACQUISITION_DATETIME", "ACQUISITION_DATE", "ACQUISITIONDATE"),
@@ -50,6 +51,11 @@ def acquisition_of(tags: Mapping[str, str], path: str) -> Acquisition | None:
             return Acquisition(moment, tag)
     moment = parse_moment(PurePosixPath(path.partition("?")[0]).stem)
     return None if moment is None else Acquisition(moment, NAME)
+
+
+def dataset_acquisition(dataset: Any, path: str) -> Acquisition | None:
+    """As `acquisition_of`, from the metadata of an open rasterio dataset."""
+    return acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path)
 
 
 def parse_moment(text: str) -> str | None:

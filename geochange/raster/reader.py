@@ -31,7 +31,7 @@ from geochange.raster.access.remote import (
     without_user_settings,
 )
 from geochange.raster.access.self_contained_files import open_picture_file
-from geochange.raster.acquisition import Acquisition, acquisition_of
+from geochange.raster.acquisition import Acquisition, dataset_acquisition
 from geochange.raster.band_metadata import (
     UNKNOWN_ORIGIN,
     BandInfo,
@@ -224,7 +224,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
     refuse_container(path, dataset)
     bands = describe_bands(dataset)
     _refuse_unusable(path, [band for band in bands if band.role != "alpha"])
-    made, tags = _virtual_files.get(path), {**dataset.tags(ns="IMAGERY"), **dataset.tags()}
+    made = _virtual_files.get(path)
     return RasterInfo(
         path=path,
         grid=read_grid(path, dataset),
@@ -234,7 +234,7 @@ def _describe(path: str, dataset: Any) -> RasterInfo:
         files=() if made else tuple(dataset.files),
         block_px=_block_px(dataset),
         blurred=dataset.driver == "VRT" or any(band.mask is not None for band in bands),
-        acquired=made.acquired if made else acquisition_of(tags, path),
+        acquired=made.acquired if made else dataset_acquisition(dataset, path),
         reading_bytes=made.reading_bytes if made else reading_bytes(dataset),
         origin=origin_of(dataset),
     )

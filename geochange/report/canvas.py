@@ -111,17 +111,10 @@ class Overlay:
         lines = Image.new("RGBA", (cols, rows), (0, 0, 0, 0))
         box = self.image.getbbox()
         if box is not None:  # most of the ground has no change, and takes its time to shrink
-            left, top = (edge // OVERSAMPLING for edge in box[:2])
-            right, bottom = (-(-edge // OVERSAMPLING) for edge in box[2:])
-            part = self.image.crop(
-                (
-                    left * OVERSAMPLING,
-                    top * OVERSAMPLING,
-                    right * OVERSAMPLING,
-                    bottom * OVERSAMPLING,
-                )
-            )
-            lines.paste(part.reduce(OVERSAMPLING), (left, top))
+            left, top = (edge - edge % OVERSAMPLING for edge in box[:2])
+            right, bottom = (edge + -edge % OVERSAMPLING for edge in box[2:])
+            part = self.image.crop((left, top, right, bottom)).reduce(OVERSAMPLING)
+            lines.paste(part, (left // OVERSAMPLING, top // OVERSAMPLING))
         return lines
 
     def over(self, photo: Image.Image) -> Image.Image:

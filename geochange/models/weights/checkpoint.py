@@ -30,13 +30,13 @@ from geochange.models.weights.openclip import Published, download, find_publishe
 from geochange.models.weights.resume_state import (
     RESUME_KEY,
     ResumeState,
-    file_errors,
     resume_facts,
 )
 from geochange.models.weights.size_checks import check_clip, check_land, check_network, check_place
 from geochange.models.weights.state_dict_formats import Tensors, infer_options, load_into, recognise
 from geochange.models.weights.tensor_file import (
     TRAINING_PREFIX,
+    file_errors,
     open_safetensors,
     read_tensors,
     save_tensors,
@@ -114,7 +114,8 @@ def read_training(file: str | os.PathLike[str]) -> tuple[Checkpoint, ResumeState
     contents = read_tensors(
         path, lambda tensors, header: cards.append(_card(path, tensors, header)), training=True
     )
-    facts = resume_facts(path, contents.header)
+    with file_errors(path):
+        facts = resume_facts(contents.header)
     checkpoint = Checkpoint(cards[0], *_split_networks(cards[0], contents.tensors))
     return checkpoint, ResumeState(contents.training, facts)
 
@@ -257,10 +258,7 @@ def read_own_clip(path: Path) -> ClipWeights | None:
     with path.open("rb") as stream:
         if stream.read(9)[8:] != b"{":
             return None
-    try:
-        with open_safetensors(path) as (_, _, header):
-            ours = _CARD_KEY in header
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    with file_errors(path), open_safetensors(path) as (_, _, header):
+        ours = _CARD_KEY in header
     own = read_checkpoint(path).own_clip() if ours else None
     return replace(own, source=str(path)) if own else None

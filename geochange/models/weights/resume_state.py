@@ -14,7 +14,12 @@ import torch
 from geochange.errors import InputError
 from geochange.files.bounded_read import parse_json
 from geochange.models.weights.locate import locate_weights
-from geochange.models.weights.tensor_file import TRAINING_PREFIX, open_safetensors, read_checked
+from geochange.models.weights.tensor_file import (
+    TRAINING_PREFIX,
+    file_errors,
+    open_safetensors,
+    read_checked,
+)
 
 RESUME_KEY = "geochange.training"
 """The header key of the facts."""
@@ -53,25 +58,15 @@ def _open_resume_state(
 ) -> Iterator[tuple[Any, list[str], Mapping[str, str], dict[str, Any]]]:
     """An open file with a training state, its tensor names, header and facts. Raises InputError."""
     with file_errors(path), open_safetensors(path) as (opened, names, header):
-        yield opened, names, header, resume_facts(path, header)
+        yield opened, names, header, resume_facts(header)
 
 
-def resume_facts(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
-    """The facts in the header of an open file. Raises InputError if it has none."""
-    with file_errors(path):
-        facts = header.get(RESUME_KEY)
-        if facts is None:
-            raise InputError("holds no training state to resume; start afresh")
-        return dict(parse_json(facts))
+def resume_facts(header: Mapping[str, str]) -> dict[str, Any]:
+    """The facts in the header of an open file; within `file_errors`.
 
-
-@contextmanager
-def file_errors(path: Path) -> Iterator[None]:
-    """Raise what is wrong with a file as an InputError that names it."""
-    try:
-        yield
-    except InputError as error:
-        told = str(error)
-        raise InputError(told if told.startswith(f"{path}: ") else f"{path}: {told}") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
+    Raises InputError without any, and what `parse_json` raises.
+    """
+    facts = header.get(RESUME_KEY)
+    if facts is None:
+        raise InputError("holds no training state to resume; start afresh")
+    return dict(parse_json(facts))

@@ -143,6 +143,17 @@ def open_safetensors(path: Path) -> Iterator[tuple[Any, list[str], dict[str, str
         raise InputError(f"the file is truncated or damaged ({error})") from error
 
 
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Raise what is wrong with an open file as an InputError that names it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: the file is truncated or damaged ({error})") from error
+
+
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, str]) -> None:
     """Write a safetensors file with its checksum, atomically. Raises OutputError."""
     kept = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}

@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from geochange.errors import InputError
 from geochange.raster.access.block_memory import reading_bytes
-from geochange.raster.acquisition import Acquisition, acquisition_of
+from geochange.raster.acquisition import Acquisition, dataset_acquisition
 from geochange.raster.band_metadata import (
     UNKNOWN_ORIGIN,
     BandInfo,
@@ -79,7 +79,7 @@ def _read(path: str, opener: Opener) -> Member:
             shape=dataset.shape,
             bands=describe_bands(dataset),
             block_px=dataset.block_shapes[0],
-            acquired=acquisition_of({**dataset.tags(ns="IMAGERY"), **dataset.tags()}, path),
+            acquired=dataset_acquisition(dataset, path),
             reading_bytes=reading_bytes(dataset),
             origin=origin_of(dataset),
         )
